@@ -22,7 +22,7 @@
         ├── NotAllowed              believed, and against the rules
         │   ├── ChallengeUnknown · ChallengeUsed · ChallengeExpired
         │   ├── DeviceMismatch · DeviceTaken · DeviceUnknown · PlatformRefused · MacTooOld
-        │   ├── ModelRefused · PersonDisabled
+        │   ├── ModelRefused · SerialRefused · SerialUnlisted · OwnershipRefused · TooManyMacs · PersonDisabled
         │   ├── CertificateRevoked · CertificateMismatch · CertificateUnknown · AuthorityUnknown
         │   ├── SessionExpired · SessionClosed
         │   ├── ApprovalMissing · ApprovalDeclined · ApprovalUnknown · ApprovalOwn
@@ -259,6 +259,41 @@ class ModelRefused(NotAllowed):
     code = "model-refused"
     words = N_("Macs of this model are not enrolled here.")
     advice = N_("The server property macos.refused.models names the model: take it off, or use another Mac.")
+
+
+class SerialRefused(NotAllowed):
+    """The serial number is on the list of Macs that may not enroll."""
+
+    code = "serial-refused"
+    words = N_("This Mac may not be enrolled here.")
+    advice = N_("Its serial number is on the list of refused Macs (Serial numbers): take it off, or use another Mac.")
+
+
+class SerialUnlisted(NotAllowed):
+    """Server property macos.company.serials asks for a Mac of the organization, and the serial number is not listed."""
+
+    code = "serial-unlisted"
+    words = N_("This Mac is not on the list of the organization's Macs.")
+    advice = N_("Add its serial number to the organization's Macs (Serial numbers), or invite as employee-owned.")
+
+
+class OwnershipRefused(NotAllowed):
+    """Server property enrollment.employee is off, and the Mac is to be the person's own."""
+
+    code = "employee-owned"
+    words = N_("Only Macs of the organization are enrolled here.")
+    advice = N_("The server property enrollment.employee is off: invite as corporate, or set it to true.")
+
+
+class TooManyMacs(NotAllowed):
+    """The person has as many enrolled Macs as server property enrollment.macs allows."""
+
+    code = "too-many-macs"
+    words = N_("You have as many Macs here as are allowed.")
+    advice = N_(
+        "Unenroll a Mac that the person no longer has, invite for the serial number of one of theirs, or raise the "
+        "server property enrollment.macs."
+    )
 
 
 class PersonDisabled(NotAllowed):

@@ -16,6 +16,7 @@ from otae.cli import (  # noqa: F401 - importing a module registers its commands
     processes,
     properties,
     records,
+    serials,
     terms_of_use,
 )
 from otae.cli.command import main

@@ -1,4 +1,4 @@
-"""Which devices may enroll: Macs, within the server properties macos.minimum.version and macos.refused.models.
+"""Which devices may enroll: Macs, within macos.minimum.version, macos.refused.models and the rules of `mac_rules`.
 
 In phase 2 a Mac names its build, which gives the major version only; at Authenticate it names the version. Both are
 claims: a Mac that lies about them gets nothing that it could not have had anyway. A simulated Mac has no macOS, so
@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from otae.errors import MacTooOld, ModelRefused, PlatformRefused
+from otae.invitations import mac_rules
 from otae.store import properties
 from otae.store.models import EnrollmentSession
 from otae.store.properties import MODEL
@@ -52,6 +53,19 @@ async def check_reported(session: EnrollmentSession, os_version: str, products: 
     has = _numbers(os_version) if _VERSION.fullmatch(os_version) else ()
     if has < minimum:
         raise MacTooOld(f"macOS {os_version or 'unknown'}, {'.'.join(map(str, minimum))} is asked for")
+
+
+async def check_mac(session: EnrollmentSession, serial: str, udid: str) -> None:
+    """Check a Mac by its serial number, "" for none, and the person by how many other Macs they have.
+
+    Raises:
+        OwnershipRefused, SerialRefused, SerialUnlisted, TooManyMacs: As `mac_rules`.
+    """
+    if session.rehearsal:
+        return
+    await mac_rules.check_ownership(session.ownership)
+    await mac_rules.check_serial(session.ownership, serial)
+    await mac_rules.check_number(session.person_id, udid=udid)
 
 
 def major_of(build: str) -> int | None:

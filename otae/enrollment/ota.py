@@ -164,6 +164,7 @@ async def _identify(attributes: DeviceAttributes, context: RefusalContext, now: 
     context.ends_session = session.udid is None
     await sessions.check_serial(session, attributes.serial)
     await allowed_devices.check_built(session, attributes.version, attributes.product)
+    await allowed_devices.check_mac(session, attributes.serial, attributes.udid)
     await sessions.check_device_free(attributes.udid, session)
     await sessions.bind(session, udid=attributes.udid, serial=attributes.serial)
     await close_challenges(session, now=now)

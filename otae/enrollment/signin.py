@@ -23,7 +23,7 @@ from otae.enrollment.credentials import CredentialCheck
 from otae.enrollment.pin_tries import CountedTry
 from otae.enrollment.sessions import open_session
 from otae.errors import DirectoryUnavailable, InputRefused, InvitationOnly, ModeOff, NotAllowed, SigninFailed
-from otae.invitations import lifecycle, pins
+from otae.invitations import lifecycle, mac_rules, pins
 from otae.invitations.modes import all_modes, known_mode
 from otae.store import failure_counters, passwords, properties
 from otae.store.database import transaction
@@ -274,9 +274,12 @@ async def _open_session(
         await invitation.refresh_from_db()
         async with _record_refusals(invitation, now):
             lifecycle.check_usable(invitation, now=now)
+            await _check_rules(person, invitation, invitation.ownership)
         ownership = invitation.ownership
     elif mode.enabled:
         ownership = await properties.word("enrollment.selfstart.ownership")
+        async with _record_refusals(None, now):
+            await _check_rules(person, None, ownership)
         if mode.approval != NO_APPROVAL:
             invitation = await approvals.self_start(desk, person, mode, ownership, now=now)
     else:
@@ -291,6 +294,17 @@ async def _open_session(
     if invitation:
         await approvals.ask(desk, invitation, person, mode, now=now)
     return session
+
+
+async def _check_rules(person: Person, invitation: Invitation | None, ownership: str) -> None:
+    """Check what is known of the Mac before it answers; raises as `mac_rules` does."""
+    if invitation and invitation.rehearsal:
+        return
+    serial = (invitation.serial if invitation else None) or ""
+    await mac_rules.check_ownership(ownership)
+    if serial:
+        await mac_rules.check_serial(ownership, serial)
+    await mac_rules.check_number(person.id, serial=serial)
 
 
 def _require_fields(entry: SignInEntry, mode: Mode) -> None:

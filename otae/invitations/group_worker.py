@@ -14,7 +14,7 @@ from uuid import UUID
 from otae.delivery.texts.kinds import NEEDED
 from otae.directory.local import groups as directory
 from otae.errors import DirectoryUnavailable, ModeOff, StaleState
-from otae.invitations import csv_columns, csv_people, csv_source, group_members, groups, orders, pins
+from otae.invitations import csv_columns, csv_people, csv_source, group_members, groups, mac_rules, orders, pins
 from otae.invitations.channels import BY_HAND, SMS, number_of
 from otae.invitations.groups import Status
 from otae.invitations.modes import mode_of
@@ -126,6 +126,9 @@ async def _look_up_lines(desk: Desk, row: GroupInvitation, *, now: datetime) -> 
     context = await csv_columns.line_context(row, now=now)
     for line in lines:
         csv_columns.read(line, context)
+    told = {line.id: line.given or {} for line in lines if not line.reason}
+    for line_id, reason in (await mac_rules.refused_lines(told, row.ownership)).items():
+        next(line for line in lines if line.id == line_id).reason = reason
     people = await csv_people.match_lines(desk, row, lines, now=now)
     added = await csv_people.new_people(row, lines, context) if row.add_people else {}
     why = await skip_reasons(row, [*people.values(), *added.values()], now=now)
@@ -174,6 +177,7 @@ async def skip_reasons(row: GroupInvitation, people: Iterable[Person], *, now: d
     if not row.include_enrolled:
         macs = Enrollment.filter(person_id__in=list(people_by_id), status="enrolled", rehearsal=False)
         reasons |= dict.fromkeys(await macs.values_list("person_id", flat=True), "enrolled")
+    reasons |= dict.fromkeys(await mac_rules.people_with_too_many(people_by_id), "too-many-macs")
     numbers = await default_region() if row.send and mode.secret and row.pin_channel == SMS else None
     for person in people_by_id.values():
         if reason := _skip_reason(person, mode, sending=row.send, numbers=numbers):

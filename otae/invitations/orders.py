@@ -6,7 +6,7 @@ from datetime import datetime
 from otae.directory.local import person_fields
 from otae.directory.reach import EVERYBODY, Reach
 from otae.errors import InputRefused
-from otae.invitations import channels, recipients
+from otae.invitations import channels, mac_rules, recipients
 from otae.invitations.terms import CheckedTerms, InvitationTerms, check_terms
 from otae.store.desk import Desk
 from otae.store.mode_table import Mode
@@ -38,7 +38,7 @@ async def check(desk: Desk, order: InvitationOrder, *, now: datetime) -> tuple[P
         InputRefused: Names everything that is missing or wrong: "recipient", "show_pin", and the fields of
             `check_terms`.
     """
-    checked, wrong = await check_terms(order.terms, now=now, show_pin=order.show_pin, by_mail=order.rehearsal)
+    checked, wrong = await check_terms(order.terms, now=now, show_pin=order.show_pin, rehearsal=order.rehearsal)
     person, nobody = order.person, ""
     if person is None:
         person, nobody = await recipients.find(desk, order.user, now=now, rehearsal=order.rehearsal, reach=order.reach)
@@ -47,6 +47,8 @@ async def check(desk: Desk, order: InvitationOrder, *, now: datetime) -> tuple[P
         wrong["recipient"] = nobody
     elif missing := what_is_missing(person, mode, sending=sending):
         wrong["recipient"] = missing
+    elif not order.rehearsal and (words := await mac_rules.too_many(person, order.terms.serial or "")):
+        wrong["recipient"] = words
     elif checked and sending and (missing := await _unreachable(checked, person)):
         wrong["pin_channel"] = missing
     if wrong or person is None or checked is None:

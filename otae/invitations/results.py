@@ -48,6 +48,10 @@ WHY: Final = {
     "no-password": N_("has no password, which this mode needs"),
     "enrolled": N_("has an enrolled Mac already"),
     "pending": N_("has an invitation that waits already"),
+    "too-many-macs": N_("has as many Macs as are allowed"),
+    "employee": N_("is to have a Mac of their own, which is not enrolled here"),
+    "serial-refused": N_("has the serial number of a refused Mac"),
+    "serial-unlisted": N_("has a serial number that is not on the list of the organization's Macs"),
 }
 #: The statuses that only invitees of a campaign have.
 WAITS: Final = ("later", "held", "left")

@@ -13,7 +13,7 @@ from otae.apple.fields import SERIAL
 from otae.delivery.sms.carriers import find_carrier
 from otae.directory.local import person_fields
 from otae.errors import InputRefused, ModeOff
-from otae.invitations import channels, tokens
+from otae.invitations import channels, mac_rules, tokens
 from otae.invitations.modes import default_mode, mode_of
 from otae.invitations.pin_delivery import snapshot
 from otae.store import carried_data, properties, rollout
@@ -80,13 +80,13 @@ class CheckedTerms:
 
 
 async def check_terms(
-    requested: InvitationTerms, *, now: datetime, show_pin: bool = False, by_mail: bool = False
+    requested: InvitationTerms, *, now: datetime, show_pin: bool = False, rehearsal: bool = False
 ) -> tuple[CheckedTerms | None, dict[str, str]]:
     """Return the completed terms and the errors by field, wrong templates under "templates".
 
     Args:
         show_pin: Whether the PIN is also shown to the administrator; "show_pin" is wrong where the policy forbids it.
-        by_mail: Send the PIN by mail, whatever the policy of its mode.
+        rehearsal: Send the PIN by mail, whatever the policy of its mode; the rules of `mac_rules` do not apply.
 
     Returns:
         None instead of the terms when the mode is unknown or off.
@@ -115,10 +115,12 @@ async def check_terms(
         wrong["serial"] = N_(
             "a serial number has 8 to 64 letters and digits; a virtual machine's may hold + / and spaces"
         )
+    if not rehearsal and not wrong.keys() & {"ownership", "serial"}:
+        wrong |= await mac_rules.wrong_terms(requested.ownership, serial)
     templates: dict[str, Any] = {
         name: await _template(name, getattr(requested, name), mode, wrong) for name in TEMPLATES
     }
-    channel = await _channel(requested.pin_channel, mode, wrong, show_pin=show_pin) if not by_mail else channels.MAIL
+    channel = await _channel(requested.pin_channel, mode, wrong, show_pin=show_pin) if not rehearsal else channels.MAIL
     if mode is None:
         return None, wrong
     completed = {"serial": serial or None, "note": requested.note.strip(), "pin_channel": channel}

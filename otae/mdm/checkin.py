@@ -22,7 +22,7 @@ from otae.errors import (
     SessionClosed,
     StaleState,
 )
-from otae.invitations import lifecycle
+from otae.invitations import lifecycle, mac_rules
 from otae.mdm import current, identities
 from otae.mdm.signatures import check_enrolled, check_topic, enrollment_of, find_pinned_enrollment, verified_sender
 from otae.mdm.unenrollment import LIVE, end_enrollment
@@ -115,6 +115,7 @@ async def _bind(
         allowed_devices.check_platform(message.product_name, message.model, message.model_name)
         context.ends_session = True  # bound by now: it is this Mac that breaks the rule
         await allowed_devices.check_reported(session, message.os_version, (message.product_name, message.model))
+        await allowed_devices.check_mac(session, session.serial or "", message.udid)
         context.ends_session = free  # a second Mac must not be able to end the session of the first
         await _begin_enrollment(certificate, session, message, now)
     else:
@@ -201,6 +202,8 @@ async def _token_update(sender: Sender, message: apple.TokenUpdate) -> Reply:
     vault, certificate, now = sender.desk.vault, sender.certificate, sender.now
     deliveries: list[UUID] = []
     async with transaction():
+        if certificate.session_id is not None:
+            await mac_rules.wait_for_turn(certificate.session_id)
         enrollment, _ = await enrollment_of(certificate, message.udid, sender.context, now=now, topic=message.topic)
         if message.is_user_channel:
             await _keep_user_channel(sender.desk, enrollment, message, now)
@@ -223,7 +226,10 @@ async def _enroll(enrollment: Enrollment, context: RefusalContext, now: datetime
     session = await EnrollmentSession.get(id=enrollment.session_id)
     await sessions.check_live(session, now=now)
     context.ends_session = True
-    await sessions.check_device_free((await Device.get(id=enrollment.device_id)).udid, session)
+    device = await Device.get(id=enrollment.device_id)
+    await sessions.check_device_free(device.udid, session)
+    if not session.rehearsal:
+        await mac_rules.check_number(session.person_id, udid=device.udid)
     about = _about(session, enrollment.device_id)
     to = EnrollmentStatus.ENROLLED
     await advance(enrollment, to, event="checkin.enrolled", now=now, event_about=about, enrolled_at=now)

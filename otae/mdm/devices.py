@@ -210,6 +210,12 @@ async def macs_of_invitations(ids: Sequence[UUID], reach: Reach = EVERYBODY) -> 
     return {invitation: (str(udid), str(serial)) for invitation, udid, serial in found}
 
 
+async def udids_of(serials: Sequence[str]) -> dict[str, str]:
+    """Return the UDIDs of the Macs with these serial numbers, as they are written, by serial number in lower case."""
+    rows = Device.filter(serial__in=list(serials), rehearsal=False)
+    return {str(serial).casefold(): str(udid) for serial, udid in await rows.values_list("serial", "udid")}
+
+
 async def find_device(udid: str, reach: Reach = EVERYBODY) -> DeviceRecord | None:
     """Return the Mac with this UDID, also a rehearsal's; None when it is unknown, or not within ``reach`` now."""
     records = await _records(await Device.filter(udid=udid))

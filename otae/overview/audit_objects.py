@@ -15,6 +15,7 @@ from tortoise.queryset import QuerySet
 from otae import paths
 from otae.authority.issuers import IDENTITIES
 from otae.directory import lookup
+from otae.invitations.serial_lists import KINDS
 from otae.store.mode_table import MODES
 from otae.store.models import (
     Administrator,
@@ -184,6 +185,11 @@ async def _properties(subjects: Collection[str]) -> Named:
     return {each: NamedObject(each, paths.PROPERTY(each), "setting.see") for each in known}
 
 
+async def _serial_lists(subjects: Collection[str]) -> Named:
+    known = KINDS.keys() & set(subjects)
+    return {each: NamedObject(KINDS[each], paths.SERIALS(list=each), "setting.see") for each in known}
+
+
 async def _caught(subjects: Collection[str]) -> Named:
     return {
         each: NamedObject(each, paths.CAUGHT_MAIL(one), "mail.see") for one in _ids(subjects) for each in [str(one)]
@@ -223,6 +229,7 @@ _FINDERS: Final[dict[str, Callable[[Collection[str]], Awaitable[Named]]]] = {
     "profile": _invitations,
     "property": _properties,
     "role": _roles,
+    "serial": _serial_lists,
     "template": _templates,
 }
 #: The kinds of entries whose detail begins with a person's id.

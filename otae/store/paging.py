@@ -51,7 +51,7 @@ def older_than(last: Model | None, column: str = "created_at") -> Q:
 async def count_capped(rows: QuerySet[Any]) -> int:
     """Return the number of ``rows``, or COUNT_LIMIT + 1 when there are more than COUNT_LIMIT."""
     # the ORM counts everything, whatever the limit
-    text, values = parameterized(rows.limit(COUNT_LIMIT + 1).values_list("id"))
+    text, values = parameterized(rows.limit(COUNT_LIMIT + 1).values_list(rows.model._meta.pk_attr))  # noqa: SLF001 - the ORM's own name for the key
     sql = f"SELECT count(*) AS number FROM ({text}) AS listed"  # noqa: S608 - the ORM's own text
     return int((await get_connection("default").execute_query_dict(sql, values))[0]["number"])
 

@@ -331,6 +331,24 @@ PROPERTIES: tuple[PropertyDefinition, ...] = (
         parse=_models,
     ),
     PropertyDefinition(
+        "macos.company.serials",
+        default="none",
+        help=N_("Which Macs have to be on the list of the organization's serial numbers to enroll."),
+        parse=OneOf({"none": N_("none"), "corporate": N_("corporate Macs"), "all": N_("all Macs")}),
+    ),
+    PropertyDefinition(
+        "enrollment.employee",
+        default=True,
+        help=N_("Macs that people own themselves may be enrolled."),
+        parse=_boolean,
+    ),
+    PropertyDefinition(
+        "enrollment.macs",
+        default=0,
+        help=N_("How many enrolled Macs one person may have; 0: any number."),
+        parse=Number(0, 1000, N_("Macs")),
+    ),
+    PropertyDefinition(
         "mac.sha1",
         default=True,
         help=N_("Accept SHA-1 signatures from Macs, as their makers still send."),

@@ -50,6 +50,7 @@ from otae.web.admin.settings import (
     push,
     roles,
     root_key,
+    serials,
     sms_servers,
     templates,
 )
@@ -346,6 +347,10 @@ def settings_routes() -> list[Route]:
         console(paths.PROPERTIES, "setting.see", GET=properties.index),
         console(paths.PROPERTY, "setting.see", changes="setting.edit", GET=properties.show, POST=properties.change),
         console(paths.PROPERTY_RESET, "setting.edit", POST=properties.reset),
+        console(paths.SERIALS, "setting.see", GET=serials.index),
+        console(paths.SERIALS_UPLOAD, "setting.see", changes="setting.edit", GET=serials.index, POST=serials.add),
+        console(paths.SERIALS_EXPORT, "setting.see", GET=serials.export),
+        console(paths.SERIALS_REMOVE, "setting.edit", POST=serials.remove),
         console(paths.BRANDING, "setting.see", changes="setting.edit", GET=branding.index, POST=branding.change),
         console(paths.BRANDING_LOGO_UPLOAD, "setting.edit", POST=branding.replace_logo),
         console(paths.BRANDING_LOGO_REMOVE, "setting.edit", POST=branding.remove_logo),

@@ -30,6 +30,7 @@ from otae.store.models import (
     GroupInvitation,
     GroupInvitee,
     Heartbeat,
+    ListedSerial,
     Logo,
     Membership,
     ModePolicy,
@@ -129,6 +130,8 @@ async def _settings(desk: Desk) -> None:
     """Ways for text messages, a translation, a policy, a directory, a role, and a link for Ben's password."""
     now = await database.now()
     await CarrierGateway(name="Example Mobile", domain="sms.example.test", country_code="49").save(force_create=True)
+    listed = {"serial": "C02XK0AAAJG5", "kind": "refused", "note": "lost", "created_by": "ada", "created_at": now}
+    await ListedSerial(key="c02xk0aaajg5", **listed).save(force_create=True)
     template = await NotificationTemplate.filter(kind="url").first()
     await TemplateTranslation(template=template, language="de", subject="Ihr Mac", text="…", html="<p>…</p>").save()
     await ModePolicy(mode="high_security", pin_channel="sms", options={"max_tries": 5}).save(force_create=True)

@@ -16,7 +16,7 @@ from otae.store.models.campaigns import Campaign, CampaignDay
 from otae.store.models.certificates import Certificate, InstallationSecret
 from otae.store.models.challenges import Challenge
 from otae.store.models.deliveries import Delivery
-from otae.store.models.devices import Command, Device, Enrollment, UserChannel
+from otae.store.models.devices import Command, Device, Enrollment, ListedSerial, UserChannel
 from otae.store.models.directories import DirectoryServer
 from otae.store.models.enrollment import EnrollmentSession
 from otae.store.models.groups import GroupInvitation, GroupInvitee
@@ -64,6 +64,7 @@ __all__ = [
     "Invitation",
     "Job",
     "KeptText",
+    "ListedSerial",
     "Logo",
     "Membership",
     "ModePolicy",

@@ -4,6 +4,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from tortoise import fields
+from tortoise.models import Model
 
 from otae.store.models.base import Row, Searched, SearchedManager
 from otae.store.models.certificates import Certificate
@@ -46,6 +47,24 @@ class Device(Searched):
             ("status", "created_at", "id"), ("ownership", "created_at", "id"), ("os_version", "created_at", "id"),
             ("model_name", "created_at", "id"), ("enrolled_at", "created_at", "id"), ("person_id",),
         )  # fmt: skip
+
+
+class ListedSerial(Model):
+    """A serial number on the list of the organization's Macs ("company"), or of those that may not enroll ("refused").
+
+    `key`: the serial number as it is compared; `serial`: as it was entered.
+    """
+
+    key = fields.CharField(max_length=64, primary_key=True)
+    serial = fields.CharField(max_length=64)
+    kind = fields.CharField(max_length=16)
+    note = fields.CharField(max_length=200, default="")
+    created_by = fields.CharField(max_length=100)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "listed_serial"
+        indexes = (("kind", "key"),)
 
 
 class Enrollment(Row):

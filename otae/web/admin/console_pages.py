@@ -68,6 +68,7 @@ PAGES: Final = (
     ConsolePage(paths.DIRECTORY_ADD, "directory.edit", N_("Add directory"), "Active Directory, OpenLDAP"),
     ConsolePage(paths.MODES, "setting.see", N_("Enrollment modes"), N_("PIN, password, link, valid for, tries")),
     ConsolePage(paths.PROPERTIES, "setting.see", N_("Server properties"), N_("settings, options")),
+    ConsolePage(paths.SERIALS, "setting.see", N_("Serial numbers"), N_("allow list, deny list, refused Macs, stolen")),
     ConsolePage(paths.BRANDING, "setting.see", N_("Branding"), N_("logo, colour, terms of use, help text, contact")),
     ConsolePage(paths.PUSH, "setting.see", N_("Push certificate"), "APNs, Apple"),
     ConsolePage(paths.CERTIFICATES, "certificate.see", N_("Certificates"), N_("certificate authority, root, TLS")),

@@ -54,6 +54,7 @@ NO_EDITS = {
     "/admin/users/add",
     "/admin/users/import/upload",
     "/admin/push/upload",
+    "/admin/serial-numbers/upload",
     "/admin/notification-servers/add",
     "/admin/notification-servers/sms/add/{gateway}",
     "/admin/notification-servers/carriers",

@@ -38,6 +38,8 @@ WORDS: Final = {
     "carrier.remove": N_("Carrier removed"),
     "carrier.restore": N_("Usual carriers added again"),
     "certificate.revoked": N_("Certificate of a Mac revoked"),
+    "serial.add": N_("Serial numbers added to a list"),
+    "serial.remove": N_("Serial number taken off a list"),
     "device.released": N_("Mac released"),
     "device.unenrolled": N_("Mac unenrolled"),
     "directory.added": N_("Directory connected"),

@@ -13,13 +13,14 @@ from otae.authority import issuers, push
 from otae.delivery import catcher, servers
 from otae.delivery.texts import template_editing, templates
 from otae.directory.ldap import servers as directories
+from otae.invitations import serial_lists
 from otae.invitations.modes import all_modes, default_mode, title_of
 from otae.store import properties, property_changes
 from otae.translatable import N_
 from otae.web.pages import render
 from otae.web.visits import Console
 from otae.words import gettext as _
-from otae.words import ngettext
+from otae.words import ngettext, tally
 
 #: Days before its end from which a certificate is shown as a problem.
 SOON: Final = 30
@@ -98,6 +99,14 @@ async def _modes(_visit: Console) -> State:
     return State(_("%(on)d of %(all)d on, default %(default)s") % words)
 
 
+async def _serials(_visit: Console) -> State:
+    company, refused = [await serial_lists.count(kind) for kind in (serial_lists.COMPANY, serial_lists.REFUSED)]
+    if not company + refused:
+        return State(_("none: any Mac may enroll"))
+    words = {"company": tally(company), "refused": tally(refused)}
+    return State(_("%(company)s of the organization, %(refused)s refused") % words)
+
+
 async def _branding(_visit: Console) -> State:
     return State(await properties.word("organization.name"))
 
@@ -157,6 +166,7 @@ GROUPS: Final = (
         N_("Enrollment"),
         (
             Card(N_("Enrollment modes"), paths.MODES, "setting.see", _modes),
+            Card(N_("Serial numbers"), paths.SERIALS, "setting.see", _serials),
             Card(N_("Branding"), paths.BRANDING, "setting.see", _branding),
         ),
     ),
