@@ -49,17 +49,21 @@ class PeopleFilter:
 
 
 async def filter_people(
-    filters: PeopleFilter, *, after: str = "", limit: int = 50, reach: Reach = EVERYBODY
+    filters: PeopleFilter, *, after: str = "", before: str = "", limit: int = 50, reach: Reach = EVERYBODY
 ) -> list[Person]:
     """Return the people that match all filters, by user name; rehearsal people and removed ones are left out.
 
-    ``after``: the `cursor` of the last person of the page before.
+    ``after``: the `cursor` of the last person of the page before; ``before``: that of the first one of the next page,
+    whose predecessors are returned instead.
     """
     rows = await _matching(filters, reach)
-    if after:
-        name, _, domain = printable(after).partition("|")
-        rows = rows.filter(after_values(("name", name), ("domain", domain or DOMAIN)))
-    return await rows.order_by("name", "domain").limit(limit)
+    if place := before or after:
+        name, _, domain = printable(place).partition("|")
+        rows = rows.filter(after_values(("name", name), ("domain", domain or DOMAIN), down=bool(before)))
+    if not before:
+        return await rows.order_by("name", "domain").limit(limit)
+    found = await rows.order_by("-name", "-domain").limit(limit)
+    return found[::-1]
 
 
 async def count_people(filters: PeopleFilter, *, reach: Reach = EVERYBODY) -> int:

@@ -254,6 +254,13 @@ def group_invitation_routes() -> list[Route]:
         console(
             paths.GROUP_INVITATION_GROUPS, "group-invitation.create", within=True, GET=group_invitations.search_groups
         ),
+        console(paths.GROUP_INVITATION_PREVIEW, "group-invitation.create", within=True, POST=group_invitations.draft),
+        console(
+            paths.GROUP_INVITATION_PREVIEW_MAIL,
+            "group-invitation.create",
+            within=True,
+            POST=group_invitations.draft_mail,
+        ),
         console(
             paths.GROUP_INVITATION_UPLOAD,
             "group-invitation.create",

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final, Self
 from uuid import UUID
 
@@ -177,16 +178,19 @@ class ListQuery:
             return ""
         return "descending" if self.order.down else "ascending"
 
-    def page_of(self, found: list[Any], size: int) -> tuple[list[Any], str, str]:
+    def page_of(
+        self, found: list[Any], size: int, cursor: Callable[[Any], object] = attrgetter("id")
+    ) -> tuple[list[Any], str, str]:
         """Return the rows to show, and the addresses of the page before and of the next one, "" for none.
 
         Args:
             found: The rows as they were read, one more than ``size`` when there are more in that direction.
+            cursor: What names a row as the place of a page.
         """
         more, shown = len(found) > size, found[-size:] if self.back else found[:size]
         has_before, has_after = (more, True) if self.back else (bool(self.at), more)
-        before = self.address(before=shown[0].id) if has_before and shown else ""
-        return shown, before, self.address(after=shown[-1].id) if has_after and shown else ""
+        before = self.address(before=cursor(shown[0])) if has_before and shown else ""
+        return shown, before, self.address(after=cursor(shown[-1])) if has_after and shown else ""
 
     def active(self, shown: Mapping[str, str]) -> list[tuple[str, str]]:
         """Return for each filter in ``shown`` that is set its words and the address without it."""

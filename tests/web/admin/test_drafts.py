@@ -3,7 +3,8 @@
 import httpx2
 import pytest
 
-from otae.store.models import Delivery, Event, Invitation, Person
+from otae.store.models import Delivery, Event, GroupInvitation, Invitation, Person
+from tests.invitations.crowds import crowd
 from tests.web.admin.test_invitations import HOSTILE, form
 
 pytestmark = pytest.mark.anyio
@@ -60,3 +61,41 @@ async def test_what_is_wrong_is_left_out_of_the_preview(
         answer = await console.post(where, data=sent, headers=PART)
         assert answer.status_code == 200, where
         assert "<img src=x" not in answer.text
+
+
+MANY, MANY_MAIL = "/admin/group-invitations/preview", "/admin/group-invitations/preview/mail"
+
+
+async def test_beside_a_group_stand_its_people_and_what_they_get(console: httpx2.AsyncClient) -> None:
+    await crowd(3)
+    entered = {"group": "sales", "platform": "macos", "ownership": "corporate", "mode": "username_pin", "send": "y"}
+    part = (await console.post(MANY, data=entered, headers=PART)).text
+    for words in ("sales: 3 people", "User name + PIN", "Corporate"):
+        assert words in part
+    assert "<form" not in part
+    assert "Nothing is sent." in (await console.post(MANY, data=entered | {"send": ""}, headers=PART)).text
+    unknown = (await console.post(MANY, data=entered | {"group": HOSTILE}, headers=PART)).text
+    assert "as it is looked up when the form is sent" in unknown
+    assert "<img src=x" not in unknown
+    file = {name: value for name, value in entered.items() if name != "group"}
+    assert "The people in the file." in (await console.post(MANY, data=file, headers=PART)).text
+    assert (
+        "Choose an enrollment mode."
+        in (await console.post(MANY, data=entered | {"mode": "none-such"}, headers=PART)).text
+    )
+    mail = await console.post(MANY_MAIL, data=entered | {"message": "pin"})
+    assert mail.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+    assert "••••••••" in mail.text
+    assert not await GroupInvitation.exists()
+    assert not await Delivery.exists()
+
+
+@pytest.mark.parametrize("page", ["group-invitations/add", "group-invitations/csv/upload", "campaigns/add"])
+async def test_without_script_the_summary_of_the_usual_mode_stands_beside_the_form(
+    console: httpx2.AsyncClient, page: str
+) -> None:
+    shown = (await console.get(f"/admin/{page}")).text
+    beside = shown.partition('<aside class="col-xl-5">')[2].partition("</aside>")[0]
+    for words in ("Recipients", "Two Factor", "The person needs", "Works until"):
+        assert words in beside
+    assert f'formaction="{MANY_MAIL}"' in beside

@@ -39,6 +39,12 @@ async def test_the_list_goes_on_behind_its_last_name(site: Site, console: httpx2
     assert ">person50<" in second
     assert ">person49<" not in second
     assert 'rel="next"' not in second
+    assert "/admin/users?before=person50" in second
+    back = (await console.get("/admin/users?before=person50")).text
+    assert ">person00<" in back
+    assert ">person50<" not in back
+    assert "/admin/users?after=person49" in back
+    assert 'rel="prev"' not in back
 
 
 async def test_a_search_finds_by_part_and_says_when_nobody_is_found(console: httpx2.AsyncClient, ben: Person) -> None:

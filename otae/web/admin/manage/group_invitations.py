@@ -11,14 +11,15 @@ from otae import paths, time_zones
 from otae.directory.files.provisioning import ImportRow
 from otae.directory.local import groups as directory
 from otae.errors import InputRefused, StaleState
-from otae.invitations import campaigns, cards, csv_columns, exports, groups, results
+from otae.invitations import campaigns, cards, csv_columns, exports, groups, previews, results
 from otae.invitations.groups import GroupInvitationRow, GroupOrder, Status
 from otae.invitations.modes import default_mode, enabled_modes, title_of
+from otae.invitations.previews import InvitationPreview
 from otae.invitations.results import OrderProgress
 from otae.translatable import N_
 from otae.web.admin import remedies
 from otae.web.admin.manage import picker
-from otae.web.admin.manage.invitations import mode_summary
+from otae.web.admin.manage.invitations import message_page, mode_summary
 from otae.web.admin.manage.statuses import OWNERSHIPS, STATUSES
 from otae.web.admin.page_parts import choice_param, download, int_param, new_form_id, or_not_found, row_id, text_param
 from otae.web.admin.terms_form import CHOOSE, PIN_CHANNELS_OF_MANY, TermsForm
@@ -36,6 +37,7 @@ from otae.web.forms import (
 from otae.web.pages import is_fragment_request, redirect, render
 from otae.web.visits import Console
 from otae.words import gettext as _
+from otae.words import ngettext, tally
 
 PAGE: Final = 50
 #: The highest number a row can have in an address.
@@ -147,6 +149,36 @@ async def add(visit: Console) -> Response:
 async def search_groups(visit: Console) -> Response:
     """Return the groups that match the text being typed, as choices for the field."""
     return await ask(visit, await GroupInvitationForm().prepare(), block="groups")
+
+
+async def draft(visit: Console) -> Response:
+    """Return the summary of the order that is being entered, for the page of its form."""
+    form = await (await GroupInvitationForm.read(visit.request)).prepare()
+    return await ask(visit, form, block="summary")
+
+
+async def draft_mail(visit: Console) -> Response:
+    """Return a message of the order that is being entered, to a person of sample values, for the frame beside it."""
+    form = await (await GroupInvitationForm.read(visit.request)).prepare()
+    return await message_page(visit, await _preview(visit, form))
+
+
+async def _preview(visit: Console, form: GroupInvitationForm) -> InvitationPreview | None:
+    return await previews.preview(visit.desk, form.terms(), "", now=visit.now, actor=visit.actor, reach=visit.reach)
+
+
+async def _reached(visit: Console, form: GroupInvitationForm) -> str:
+    """Return in words whom an order reaches; a directory is not asked for it."""
+    if form.group is None or (is_fragment_request(visit.request) and "group" not in await sent_fields(visit.request)):
+        return _("The people in the file. The dry run says who is invited and who is not.")
+    typed = picker.with_domain(form.group.data or "", form.domain.data or "")
+    if not typed.strip():
+        return _("Choose a group.")
+    group = await directory.find_group(typed, reach=visit.reach)
+    if group is None:
+        return _("%(name)s, as it is looked up when the form is sent.") % {"name": typed}
+    people = ngettext("%(count)s person", "%(count)s people", group.members) % {"count": tally(group.members)}
+    return f"{group.name}: {people}"
 
 
 async def show(visit: Console) -> Response:
@@ -286,8 +318,13 @@ async def form_context(visit: Console, form: GroupInvitationForm, *, block: str 
         "csv": form.group is None,
         "modes": {mode.name: mode for mode in await enabled_modes()},
         "mode_summary": mode_summary,
+        "ownerships": OWNERSHIPS,
+        "draft": paths.GROUP_INVITATION_PREVIEW,
+        "draft_mail": paths.GROUP_INVITATION_PREVIEW_MAIL,
     }
-    if form.group is not None:
+    if block != "groups":
+        context |= {"shown": await _preview(visit, form), "reached": await _reached(visit, form)}
+    if form.group is not None and block != "summary":
         typed = visit.request.query_params if block else {"group": form.group.data, "domain": form.domain.data}
         context["groups"] = await picker.groups_of(visit, typed.get("group") or "", typed.get("domain") or "")
         context["any_group"] = len(form.domain.choices) > 1 or bool(

@@ -99,7 +99,11 @@ async def draft(visit: Console) -> Response:
 async def draft_mail(visit: Console) -> Response:
     """Return a message of the invitation that is being entered, for the frame beside the form."""
     form = await (await InvitationForm.read(visit.request)).prepare()
-    shown = await _preview(visit, form)
+    return await message_page(visit, await _preview(visit, form))
+
+
+async def message_page(visit: Console, shown: InvitationPreview | None) -> Response:
+    """Return the message of ``shown`` whose button was pressed, as a page for a sandboxed frame."""
     number = int((await sent_fields(visit.request)).get("message") == "pin")
     messages = shown.messages[number : number + 1] if shown else []
     text = messages[0].text if messages else _("Nothing is sent.")
@@ -134,6 +138,8 @@ async def _show(
         "form": form,
         "live": live,
         "shown": None if block == "people" else await _preview(visit, form),
+        "draft": paths.INVITATION_PREVIEW,
+        "draft_mail": paths.INVITATION_PREVIEW_MAIL,
         "ownerships": OWNERSHIPS,
         "title_of": title_of,
         "people": people,

@@ -25,7 +25,7 @@ from otae.words import gettext as _
 PAGE: Final = 50
 #: Filter of the list → its title.
 STATES: Final = {"": N_("Everybody"), "disabled": N_("Disabled"), "locked": N_("Locked")}
-#: What each filter takes; a page begins after a `lookup.cursor`.
+#: What each filter takes; a page begins after or ends before a `lookup.cursor`.
 FILTERS: Final[Mapping[str, Check]] = {
     "q": any_text,
     "group": any_text,
@@ -33,6 +33,7 @@ FILTERS: Final[Mapping[str, Check]] = {
     "role": is_short,
     "state": set(STATES),
     "after": any_text,
+    "before": any_text,
 }
 
 
@@ -81,8 +82,10 @@ async def index(visit: Console) -> Response:
         disabled=state == "disabled",
         ids=await unlocking.locked_ids(visit.desk, now=visit.now) if state == "locked" else None,
     )
-    people = await lookup.filter_people(wanted, after=query["after"], limit=PAGE + 1, reach=visit.reach)
-    shown = people[:PAGE]
+    found = await lookup.filter_people(
+        wanted, after=query["after"], before=query["before"], limit=PAGE + 1, reach=visit.reach
+    )
+    shown, before, after = query.page_of(found, PAGE, lookup.cursor)
     words = {
         "q": _("“%(text)s”") % {"text": query["q"]},
         "group": _("Group: %(name)s") % {"name": query["group"]},
@@ -102,8 +105,8 @@ async def index(visit: Console) -> Response:
         "known_groups": await lookup.group_names(reach=visit.reach),
         "domains": await lookup.domains(reach=visit.reach),
         "roles": sorted((await person_fields.field_context()).roles),
-        "first": query.address() if query["after"] else "",
-        "more": query.address(after=lookup.cursor(shown[-1])) if len(people) > PAGE else "",
+        "before": before,
+        "after": after,
     }
     return render(visit.request, "admin/manage/users/index.html", context)
 
