@@ -51,7 +51,9 @@ if (finder) {
     ask();
   };
 
+  // What was found for an earlier text is never opened by Enter: not what is shown, nor what is still on its way.
   input.addEventListener("input", () => {
+    asked.abort();
     choose(null);
     clearTimeout(waiting);
     waiting = setTimeout(ask, 120);
