@@ -60,6 +60,7 @@ async def reads_of(ask: Callable[[], Awaitable[object]]) -> list[tuple[str, list
     log, kept = logging.getLogger("tortoise.db_client"), Statements()
     log.addHandler(kept)
     log.setLevel(logging.DEBUG)
+    log.propagate = False
     await ask()
     log.removeHandler(kept)
     log.setLevel(logging.WARNING)
