@@ -11,7 +11,7 @@ from typing import Final
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 
 from otae import paths
 from otae.web.admin.page_parts import or_not_found
@@ -38,8 +38,10 @@ async def index(visit: Console) -> Response:
 
 
 async def show(visit: Console) -> Response:
-    """Show one document."""
+    """Show one document, or one of the pictures in them."""
     name = visit.request.path_params["name"]
+    if picture := pictures().get(name):
+        return FileResponse(picture, media_type="image/png")
     or_not_found(files().get(name))
     return render(visit.request, "admin/docs.html", {"document": document(name)})
 
@@ -72,6 +74,12 @@ def files() -> dict[str, Path]:
     return {path.relative_to(FOLDER).with_suffix("").as_posix(): path for path in FOLDER.rglob("*.md")}
 
 
+@cache
+def pictures() -> dict[str, Path]:
+    """Return the file of every picture of the documents, by the name in its address."""
+    return {path.relative_to(FOLDER).as_posix(): path for path in FOLDER.rglob("*.png")}
+
+
 def _adapt(token: Token, name: str) -> None:
     """Make a token fit our pages: headings below the page's own, no style attributes, links to our addresses."""
     if token.type.startswith("heading_"):
@@ -81,6 +89,8 @@ def _adapt(token: Token, name: str) -> None:
     for child in token.children or []:
         if child.type == "link_open" and (href := _address(str(child.attrs["href"]), name)):
             child.attrSet("href", href)
+        if child.type == "image":
+            child.attrSet("src", f"{paths.DOCS}/{PurePosixPath(name).parent / str(child.attrs['src'])}")
 
 
 def _address(href: str, name: str) -> str:

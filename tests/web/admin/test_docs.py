@@ -56,3 +56,14 @@ def test_every_section_that_helps_with_a_page_exists() -> None:
 async def test_every_role_may_read_it(console: httpx2.AsyncClient) -> None:
     await Administrator.filter(name="ada").update(role="SUPPORT")
     assert (await console.get("/admin/docs/operations")).status_code == 200
+
+
+async def test_the_pictures_of_a_document_are_there(console: httpx2.AsyncClient) -> None:
+    page = (await console.get("/admin/docs/operations")).text
+    pictures = re.findall(r'<img src="([^"]+)"', page.partition("<main")[2])
+    assert "/admin/docs/images/console-campaign.png" in pictures
+    for each in pictures:
+        answer = await console.get(each)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png"), each
+    assert (await console.get("/admin/docs/images/none.png")).status_code == 404
+    assert (await console.get("/admin/docs/images/..%2f..%2fpyproject.toml")).status_code == 404
