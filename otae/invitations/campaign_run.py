@@ -31,6 +31,7 @@ from otae.invitations.campaigns import (
     OPEN,
     enrolled,
     leavers,
+    missing,
     next_wave_of,
     set_status,
 )
@@ -125,7 +126,7 @@ async def _follow(row: Campaign, members: set[UUID], *, most: int, percent: int,
     people = GroupInvitee.filter(group_invitation_id=row.group_invitation_id, person_id__not_isnull=True)
     listed = await people.values_list("person_id", "id", "status", "missing_since", "invitation__status")
     known = {each[0] for each in listed}
-    there, missing = (
+    there, gone = (
         [each for each in listed if each[0] in members],
         [each for each in listed if each[0] not in members],
     )
@@ -133,13 +134,13 @@ async def _follow(row: Campaign, members: set[UUID], *, most: int, percent: int,
     back = [(key, invitation) for _, key, status, _, invitation in there if status == LEFT]
     await _change([key for key, invitation in back if invitation in OPEN], status="invited")
     await _change([key for key, invitation in back if invitation not in OPEN], status=LATER)
-    await _change([key for _, key, status, since, _ in missing if not since and status != LEFT], missing_since=now)
+    await _change([key for _, key, status, since, _ in gone if not since and status != LEFT], missing_since=now)
     absent = people.filter(missing_since__not_isnull=True)
     await absent.filter(status=HELD).delete()
     await absent.filter(status="waiting").update(status=LATER)
-    await absent.filter(status__in=[LATER, "skipped"], missing_since__lt=now).update(status=LEFT)
+    await absent.filter(missing(now), status__in=[LATER, "skipped"]).update(status=LEFT)
     ended = ~Q(invitation__status__in=OPEN)
-    await set_status(absent.filter(ended, status="invited", missing_since__lt=now), LEFT)
+    await set_status(absent.filter(ended, missing(now), status="invited"), LEFT)
     row.looked_at = now
     new = members - known
     joining = len(new) + sum(status == HELD for _, _, status, _, _ in there)

@@ -25,7 +25,7 @@ from otae.store import audit, properties
 from otae.store.database import transaction
 from otae.store.desk import Desk
 from otae.store.models import Campaign, CampaignDay, Enrollment, GroupInvitation, GroupInvitee
-from otae.store.paging import older_than
+from otae.store.paging import EPOCH, older_than
 from otae.store.states import CampaignStatus as Status
 from otae.store.states import EnrollmentStatus, InvitationStatus
 from otae.text import cleaned_line, why_refused
@@ -42,6 +42,8 @@ LATER, HELD, LEFT = "later", "held", "left"
 #: Statuses of the people whom a campaign counts.
 COUNTED: Final = (LATER, "waiting", "invited", "skipped")
 #: States of invitations with which somebody may still enroll, or ask for a new link.
+#: Time between the two look-ups of a group in which somebody has to be missing to lose the link.
+SECOND_LOOK_AFTER: Final = timedelta(minutes=10)
 OPEN: Final = (InvitationStatus.PENDING, InvitationStatus.FAILED, InvitationStatus.EXPIRED)
 LONGEST_NAME: Final = 100
 LONGEST_TEXT: Final = 4000
@@ -173,9 +175,17 @@ async def days(row: Campaign, limit: int = 400) -> list[CampaignDay]:
 
 
 def leavers(row: Campaign) -> QuerySet[GroupInvitee]:
-    """Select the people whose links are to be revoked: missing in the last two complete look-ups, and not enrolled."""
+    """Select the people whose links are to be revoked: missing for long enough (`missing`), and not enrolled."""
     people = GroupInvitee.filter(group_invitation_id=row.group_invitation_id, status="invited")
-    return people.filter(missing_since__lt=row.looked_at, invitation__status__in=OPEN)
+    return people.filter(missing(row.looked_at), invitation__status__in=OPEN)
+
+
+def missing(looked_at: datetime | None) -> Q:
+    """Return the condition for people missing in two complete look-ups, the later one at ``looked_at``.
+
+    The first was SECOND_LOOK_AFTER before that: two presses of a button are one look.
+    """
+    return Q(missing_since__lte=(looked_at or EPOCH) - SECOND_LOOK_AFTER)
 
 
 def enrolled(order: GroupInvitation) -> Q:

@@ -61,6 +61,17 @@ async def test_whoever_left_loses_the_link_after_two_complete_looks(desk: Desk) 
     assert await Invitation.filter(status="pending").count() == 19
 
 
+async def test_looks_that_somebody_asks_for_within_minutes_are_one_look(desk: Desk) -> None:
+    await crowd(20)
+    row, now = await started(desk), await database.now()
+    await leave("p0003")
+    for minutes in (0, 1, 5, 9):
+        await look(desk, row, now + HOUR + timedelta(minutes=minutes))
+        assert (await links(row.id))["p0003"] == "pending"
+    await look(desk, row, now + HOUR + timedelta(minutes=10))
+    assert (await links(row.id))["p0003"] == "revoked"
+
+
 async def test_whoever_is_back_in_the_second_look_keeps_the_link(desk: Desk) -> None:
     people = await crowd(20)
     row, now = await started(desk), await database.now()

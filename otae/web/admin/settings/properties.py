@@ -34,6 +34,7 @@ GROUPS: Final = (
     (N_("Messages"), ("notification.", "campaign.", "reminder.", "mail.", "phone.")),
     (N_("Macs and their certificates"), ("mdm.", "identity.", "rescue.", "scep.", "mac.")),
     (N_("What people see"), ("organization.", "support.", "branding.")),
+    (N_("Administrators"), ("console.",)),
     (N_("Server"), ("",)),
 )
 
