@@ -68,7 +68,7 @@ async def test_looks_that_somebody_asks_for_within_minutes_are_one_look(desk: De
     for minutes in (0, 1, 5, 9):
         await look(desk, row, now + HOUR + timedelta(minutes=minutes))
         assert (await links(row.id))["p0003"] == "pending"
-    await look(desk, row, now + HOUR + timedelta(minutes=10))
+    await look(desk, row, now + HOUR + timedelta(minutes=11))
     assert (await links(row.id))["p0003"] == "revoked"
 
 
