@@ -1,6 +1,7 @@
 """docs/operations.md lists exactly what the code knows: settings, server properties, refusals."""
 
 import re
+from itertools import pairwise
 
 from otae import errors
 from otae.accounts.permissions import PERMISSIONS
@@ -78,3 +79,17 @@ def test_the_tree_at_the_top_of_errors_draws_every_class() -> None:
         name for name, value in vars(errors).items() if isinstance(value, type) and value.__module__ == "otae.errors"
     }
     assert not sorted(name for name in classes if not re.search(rf"\b{name}\b", drawn))
+
+
+def test_documents_are_usable_by_everybody() -> None:
+    """No heading leaves out a level, and every column has a heading: the console serves these documents, too."""
+    wrong = []
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        shown = re.sub(r"(?ms)^```.*?^```", "", path.read_text(encoding="utf-8"))
+        levels = [len(found[1]) for found in re.finditer(r"(?m)^(#+) ", shown)]
+        wrong += [f"{path.name}: level {now} after {before}" for before, now in pairwise(levels) if now > before + 1]
+        heads = re.findall(r"(?m)^(\|.*\|)\n\|[ :|-]+\|$", shown)
+        wrong += [
+            f"{path.name}: {head}" for head in heads if not all(cell.strip() for cell in head.strip("|").split("|"))
+        ]
+    assert not wrong, "\n".join(wrong)
