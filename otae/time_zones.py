@@ -7,7 +7,7 @@ import zoneinfo
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -93,10 +93,10 @@ def read_day(text: str) -> tuple[datetime, datetime] | None:
 
 
 def _in_utc(at: datetime) -> datetime:
-    try:
-        return at.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError(str(error)) from None
+    """Return a time in UTC; ValueError within a year of the ends of the calendar, which leaves room to reckon with."""
+    if not MINYEAR < at.year < MAXYEAR:
+        raise ValueError("beyond the calendar")
+    return at.astimezone(UTC)
 
 
 def abbreviation(at: datetime, locale: Locale) -> str:

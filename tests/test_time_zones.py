@@ -91,6 +91,16 @@ def test_the_ends_of_the_calendar_are_a_value_error_where_they_lie_beyond_it_in_
         time_zones.read_day("9999-12-31")
 
 
+def test_the_first_and_the_last_year_are_refused_because_nothing_can_be_taken_off_or_added() -> None:
+    for day in ("0001-01-01", "0001-06-01", "9999-06-01"):
+        with pytest.raises(ValueError, match=r"."):
+            time_zones.read_day(day)
+        with pytest.raises(ValueError, match=r"."):
+            time_zones.read_time(f"{day}T12:00")
+    assert time_zones.read_day("0002-01-01")
+    assert time_zones.read_day("9998-12-30")
+
+
 def test_an_unknown_zone_is_utc_or_the_next_that_is_known() -> None:
     for odd in ("", "Europe/Atlantis", "../../etc/passwd", "localtime", "undefined", "\0", "x" * 10_000):
         with time_zones.in_zone(odd):

@@ -42,6 +42,8 @@ AnyRow = TypeVar("AnyRow", bound=Row)
 MOST_NAMES: Final = 500
 #: Most invitations of a person whose entries are found with the person's.
 MOST_INVITATIONS: Final = 200
+#: Longest serial number that is stored.
+LONGEST_SERIAL: Final = 64
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,9 @@ async def object_texts(text: str) -> tuple[str, ...]:
     if text and (person_id := await lookup.id_of_user_name(text)):
         invitations = Invitation.filter(person_id=person_id).order_by("-created_at").limit(MOST_INVITATIONS)
         texts |= {person_id, *(str(row.id) for row in await invitations.only("id"))}
-    if text:
-        texts |= {row.udid for row in await Device.filter(serial=text.upper()).limit(10).only("id", "udid")}
+    # Some letters become several in capitals.
+    if text and len(serial := text.upper()) <= LONGEST_SERIAL:
+        texts |= {row.udid for row in await Device.filter(serial=serial).limit(10).only("id", "udid")}
     return tuple(sorted(texts)) if text else ()
 
 

@@ -42,8 +42,11 @@ def any_text(text: str) -> bool:
 
 
 def is_short(text: str) -> bool:
-    """Return whether ``text`` is as short as the names of roles and versions are."""
-    return len(text) <= SHORT
+    """Return whether ``text``, as it is looked for, is as short as the names of roles and versions are.
+
+    Some characters become three in form NFC.
+    """
+    return len(cleaned_line(text)) <= SHORT
 
 
 def is_id(text: str) -> bool:
