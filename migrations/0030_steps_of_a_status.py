@@ -1,5 +1,7 @@
 """An index for invitations of one status that stopped at one step: there may be many of either, and none of both.
 
+It holds whether they are a rehearsal's, so that they are counted in it.
+
 Not one transaction, and may be begun anew, as 0008 is.
 """
 
@@ -17,4 +19,6 @@ class Migration(migrations.Migration):
     initial = False
     atomic = False
 
-    operations = [earlier.AddIndex("Invitation", Index(fields=["furthest_step", "status", "created_at", "id"]))]
+    operations = [
+        earlier.AddIndex("Invitation", Index(fields=["furthest_step", "status", "rehearsal", "created_at", "id"]))
+    ]

@@ -25,6 +25,8 @@ from otae.text import folded
 MATCH_LIMIT: Final = 1000
 #: Of so many rows the newest matches of a text are taken that more than MATCH_LIMIT rows contain.
 RECENT: Final = 2000
+#: Of so many rows before the index is asked.
+PROBED: Final = 500
 #: An id that no row has.
 NO_ID: Final = UUID(int=0)
 #: Fewest letters that the text index can find.
@@ -72,12 +74,12 @@ async def first_ids(kind: type[Searched], text: str) -> list[UUID]:
     return await _look_up(kind, [wanted] if len(wanted) >= MIN_LENGTH else [f"\n{wanted}", f" {wanted}"])
 
 
-async def newest_ids(rows: QuerySet[Any], text: str, limit: int) -> list[UUID]:
-    """Return the ids of at most ``limit`` of the newest RECENT of ``rows`` whose text contains ``text``.
+async def newest_ids(rows: QuerySet[Any], text: str, limit: int, *, among: int = RECENT) -> list[UUID]:
+    """Return the ids of at most ``limit`` of the newest ``among`` of ``rows`` whose text contains ``text``.
 
     For a text that very many rows contain: each is found through no index, and the first ones soon.
     """
-    newest, values = parameterized(rows.order_by("-created_at").limit(RECENT).values_list("id", SEARCH_TEXT))
+    newest, values = parameterized(rows.order_by("-created_at").limit(among).values_list("id", SEARCH_TEXT))
     contains = f'strpos("1", ${len(values) + 1})' if dialect() == "postgres" else 'instr("1", ?)'
     sql = f'SELECT "0" AS id FROM ({newest}) AS newest WHERE {contains} > 0 LIMIT {limit}'  # noqa: S608 - the ORM's own text
     found = await get_connection("default").execute_query_dict(sql, [*values, folded(text)])

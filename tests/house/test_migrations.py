@@ -37,7 +37,7 @@ RELEASED = {
     "0027_audit_parts": "4964684052aa7d17c5166cf125d073c12adddac9687cfe5890f120fc966466fa",
     "0028_erased_people": "eed8860d33e9ec2f19ad836c0a38f59127580b2f854e06bdec64ead0e1a8d94e",
     "0029_listed_serials": "2fab057ef8b71b13c81e7fcea848d2446b069aec059ca26d1a6684ca479274e8",
-    "0030_steps_of_a_status": "eb14e0902f2735214d921f8021d6ae225f0e61bb8820a14c2e74855232f6dbd2",
+    "0030_steps_of_a_status": "7ae8cf4cf6bbd735d542c9997fc79b702d2ce82c628ace409ddd1475c9add6f2",
 }
 
 

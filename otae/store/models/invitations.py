@@ -95,7 +95,7 @@ class Invitation(Terms, Searched):
             ("url_template_id",), ("pin_template_id",), ("confirmation_template_id",),
             ("sort_name", "created_at", "id"), ("valid_until", "created_at", "id"), ("seen_at", "created_at", "id"),
             ("created_by", "created_at", "id"),
-            ("furthest_step", "created_at", "id"), ("furthest_step", "status", "created_at", "id"),
+            ("furthest_step", "created_at", "id"), ("furthest_step", "status", "rehearsal", "created_at", "id"),
         )  # fmt: skip
 
 
