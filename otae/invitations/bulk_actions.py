@@ -10,13 +10,14 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from otae.accounts.roles import powers_of
 from otae.directory.reach import EVERYBODY, Reach
 from otae.errors import InputRefused, Refusal, StaleState
 from otae.invitations import deletion, lifecycle
 from otae.store import audit, jobs, leases
 from otae.store.database import transaction
 from otae.store.desk import Desk
-from otae.store.models import Event, Invitation, Job
+from otae.store.models import Administrator, Event, Invitation, Job
 from otae.translatable import N_
 
 #: The kind of the worker's job.
@@ -27,6 +28,13 @@ CHANGES: Final[Mapping[str, Callable[..., Awaitable[object]]]] = {
     "extend": lifecycle.extend,
     "revoke": lifecycle.revoke,
     "delete": deletion.delete,
+}
+#: The permission that each takes.
+NEEDED: Final[Mapping[str, str]] = {
+    "resend": "invitation.notify",
+    "extend": "invitation.notify",
+    "revoke": "invitation.revoke",
+    "delete": "invitation.revoke",
 }
 #: Actions that look people up in their directory.
 ASKING: Final = ("resend", "extend")
@@ -120,11 +128,25 @@ async def _change_one(
             outcome.unreachable.append(domain)
 
 
-async def order(desk: Desk, action: str, invitation_ids: Iterable[UUID], *, now: datetime, actor: str) -> UUID:
-    """Let a worker apply one of `CHANGES` to these invitations; return the id of the job. Audited."""
+async def order(
+    desk: Desk,
+    action: str,
+    invitation_ids: Iterable[UUID],
+    *,
+    now: datetime,
+    actor: str,
+    maker_id: UUID | None = None,
+) -> UUID:
+    """Let a worker apply one of `CHANGES` to these invitations; return the id of the job. Audited.
+
+    Args:
+        maker_id: The administrator who orders it. What the worker changes is within their powers at that time: nothing,
+            once they are disabled or may not do this any more. None: without limits.
+    """
     ids = [str(each) for each in invitation_ids]
+    wanted: dict[str, object] = {"action": action, "ids": ids, "maker": str(maker_id) if maker_id else None}
     async with transaction():
-        job = await jobs.enqueue(JOB, {"action": action, "ids": ids}, created_by=actor, now=now)
+        job = await jobs.enqueue(JOB, wanted, created_by=actor, now=now)
         entry = await _record(action, len(ids), now=now, actor=actor, subject=str(job.id))
         await Job.filter(id=job.id).update(input={**job.input, "entry": entry})
     desk.bell.ring("job", job.id)
@@ -143,9 +165,15 @@ async def run_job(desk: Desk, job: Job, *, now: datetime) -> None:
     seen = int(str(output.get("seen", 0)))
     outcome = Outcome(unreachable=_texts(output.get("unreachable", [])), deletion_id=job.id)
     entry = job.input.get("entry")
+    reach = await _reach_of_maker(job, action, now)
+    if reach is None:
+        outcome.refused.append((job.created_by, N_("may not do this any more")))
+        await jobs.finish(job, _added(output, outcome, len(ids)), now=now, failed=True)
+        return
+    allowed = Invitation.filter(reach.people("person_id"), deleted_at=None, rehearsal=False)
     with audit.parts_of(entry if isinstance(entry, int) else None):
         for place, wanted in enumerate(ids[seen : seen + AT_ONCE]):
-            row = await Invitation.get_or_none(id=UUID(wanted), deleted_at=None).prefetch_related("person")
+            row = await allowed.get_or_none(id=UUID(wanted)).prefetch_related("person")
             if row and place == 0 and await _is_done(job, row):
                 outcome.done += 1
             elif row:
@@ -156,6 +184,16 @@ async def run_job(desk: Desk, job: Job, *, now: datetime) -> None:
     else:
         await leases.give_back(job)
         desk.bell.ring("job", job.id)
+
+
+async def _reach_of_maker(job: Job, action: str, now: datetime) -> Reach | None:
+    """Return whose invitations whoever ordered a job may change now, None when they may not."""
+    maker = job.input.get("maker")
+    if not maker:
+        return EVERYBODY
+    row = await Administrator.get_or_none(id=UUID(str(maker)), disabled=False)
+    powers = await powers_of(row.role, now=now) if row else None
+    return powers.reach if powers and powers.may(NEEDED[action]) else None
 
 
 async def _is_done(job: Job, row: Invitation) -> bool:

@@ -6,11 +6,11 @@ managed until their certificates end, which are not renewed. To end that sooner,
 certificates of those Macs.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from tortoise.expressions import Q
@@ -18,6 +18,7 @@ from tortoise.expressions import Q
 from otae.directory.local.people import sign_out
 from otae.errors import InvitationRedeemed, InvitationRevoked, StaleState
 from otae.invitations import lifecycle
+from otae.invitations.groups import LISTED
 from otae.overview.person_data import erase_left
 from otae.store import audit
 from otae.store.database import transaction
@@ -83,6 +84,7 @@ async def remove_person(desk: Desk, person: Person, *, now: datetime, actor: str
     about = [str(person.id), *(str(row.id) for row in await Invitation.filter(person_id=person.id).only("id"))]
     await audit.erase(words, REMOVED_NAME, about=about, about_words=names)
     await _forget_jobs([*words, *names])
+    await _forget_lines([*words, *names])
     async with transaction():
         await _erase(person, now)
         detail = f"{removed.invitations} invitations revoked, {removed.macs} Macs stay enrolled"
@@ -99,27 +101,43 @@ async def _words_of(person: Person) -> list[str]:
 
 
 async def _forget_jobs(words: Collection[str]) -> None:
-    """Delete finished jobs, such as tests and bulk actions, that hold one of these texts in order or result."""
+    """Delete finished jobs, such as tests and bulk actions, that hold one of these texts in order or result.
+
+    One that is not finished loses the text and is refused for it, or does the rest of its work.
+    """
     last = UUID(int=0)
-    while page := await Job.filter(id__gt=last, finished_at__isnull=False).order_by("id").limit(_PAGE):
-        naming = [row.id for row in page if any(text in _texts(row) for text in words)]
-        await Job.filter(id__in=naming).delete()
+    while page := await Job.filter(id__gt=last).order_by("id").limit(_PAGE):
+        for row in page:
+            kept = {name: _without(getattr(row, name), words) for name in ("input", "output")}
+            if row.finished_at and kept != {"input": row.input, "output": row.output}:
+                await Job.filter(id=row.id).delete()
+            elif kept != {"input": row.input, "output": row.output}:
+                await Job.filter(id=row.id).update(**kept)
         last = page[-1].id
 
 
-def _texts(job: Job) -> set[str]:
-    """Return every text in a job's order and result."""
-    texts: set[str] = set()
-    rest: list[object] = [job.input, job.output]
-    while rest:
-        each = rest.pop()
-        if isinstance(each, str):
-            texts.add(each)
-        elif isinstance(each, Mapping):
-            rest += each.values()
-        elif isinstance(each, Sequence):
-            rest += each
-    return texts
+async def _forget_lines(words: Collection[str]) -> None:
+    """Erase what lines of files say of the person that nobody was found for, or that were not looked up yet."""
+    folded = {each.casefold() for each in words}
+    last = UUID(int=0)
+    unknown = GroupInvitee.filter(person_id=None).order_by("id").limit(_PAGE)
+    while page := await unknown.filter(id__gt=last):
+        for row in page:
+            told = [row.name, row.display_name, row.email, row.phone, *((row.given or {}).get("cells") or [])]
+            if any(str(each).strip().casefold() in folded for each in told if each):
+                given: Any = {"cells": []} if row.status == LISTED else None
+                blank = {"name": "", "display_name": "", "email": None, "phone": None}
+                await GroupInvitee.filter(id=row.id).update(**blank, given=given)
+        last = page[-1].id
+
+
+def _without(value: Any, words: Collection[str]) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Return ``value`` with REMOVED_NAME in place of each text that is one of ``words``."""
+    if isinstance(value, str):
+        return REMOVED_NAME if value in words else value
+    if isinstance(value, Mapping):
+        return {name: _without(each, words) for name, each in value.items()}
+    return [_without(each, words) for each in value] if isinstance(value, list) else value
 
 
 async def _count_macs(person: Person) -> int:

@@ -4,9 +4,10 @@ import pytest
 
 from otae.directory.reach import reach_of
 from otae.invitations import bulk_actions
+from otae.invitations.bulk_actions import BulkProgress
 from otae.store import database, jobs
 from otae.store.desk import Desk
-from otae.store.models import AuditEntry, Delivery, Invitation
+from otae.store.models import Administrator, AuditEntry, Delivery, Group, Invitation, Membership, Role
 from tests.invitations.guests import add_person, invite
 
 pytestmark = pytest.mark.anyio
@@ -84,6 +85,35 @@ async def test_many_are_changed_by_a_worker_that_keeps_its_place(desk: Desk, mon
     assert [name for name, _why in refused] == ["cleo"]
     assert await Invitation.filter(status="revoked").count() == 4
     assert await AuditEntry.filter(action="invitation.revoked", part_of=entry.id).count() == 4
+
+
+async def test_a_job_stays_within_the_powers_that_its_maker_has_by_then(desk: Desk) -> None:
+    now = await database.now()
+    mine, theirs = [(await invite(desk, "username_pin", user=name)).invitation for name in ("ben", "cleo")]
+    group = await Group.create(domain="local", name="sales")
+    await Membership(group_id=group.id, person_id=mine.person_id).save()
+    values = {"groups": ["local/sales"], "created_at": now}
+    await Role(name="SALES", permissions=["invitation.see", "invitation.revoke"], **values).save()
+    maker = Administrator(name="eve", role="SALES", display_name="Eve", password_hash="x", created_at=now)
+    await maker.save()
+
+    async def ran(action: str) -> BulkProgress:
+        ids = [mine.id, theirs.id]
+        job_id = await bulk_actions.order(desk, action, ids, now=now, actor="eve", maker_id=maker.id)
+        job = await jobs.claim(job_id, await database.now())
+        assert job is not None
+        await bulk_actions.run_job(desk, job, now=await database.now())
+        progress = await bulk_actions.find_progress(job_id, "eve")
+        assert progress is not None
+        assert progress.finished
+        return progress
+
+    assert (await ran("extend")).refused == [("eve", "may not do this any more")]
+    await Administrator.filter(id=maker.id).update(disabled=True)
+    assert (await ran("revoke")).done == 0
+    await Administrator.filter(id=maker.id).update(disabled=False)
+    assert (await ran("revoke")).done == 1
+    assert {row.id: row.status for row in await Invitation.all()} == {mine.id: "revoked", theirs.id: "pending"}
 
 
 async def test_a_worker_that_died_after_the_change_does_not_repeat_it(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from otae.enrollment import signin
 from otae.enrollment.signin import SignInEntry
 from otae.errors import PasswordLinkUnknown, SigninFailed, StaleState
 from otae.overview import removal
-from otae.store import audit, database, tables
+from otae.store import audit, database, jobs, tables
 from otae.store.desk import Desk
 from otae.store.models import (
     AuditEntry,
@@ -20,12 +20,15 @@ from otae.store.models import (
     Device,
     Enrollment,
     EnrollmentSession,
+    GroupInvitee,
     Invitation,
+    Job,
     Membership,
     Person,
 )
 from otae.store.session_ends import end_sessions_of
 from tests.directory.files.imports import imported
+from tests.invitations.crowds import stored
 from tests.invitations.guests import PASSWORD, add_person, invite
 from tests.store.furnish import furnish
 
@@ -61,6 +64,11 @@ async def test_no_name_and_no_address_is_left_and_the_log_still_verifies(desk: D
     await Person.filter(id=ben.id).update(display_name="Ben Okafor", phone="+491512345678", properties={"floor": "3"})
     await people.update_person(desk, ben, email="ben.okafor@example.test", now=now, actor="ada")
     await imported(desk, "ben;company;Okafor Ltd", "properties")
+    file = await stored(desk, b"mail,name\nben.okafor@example.test,Ben Okafor\nann@example.test,Ann Other\n")
+    nobody = await GroupInvitee.create(
+        group_invitation_id=file.id, number=9, name="", email="ben.okafor@example.test", status="skipped"
+    )
+    waiting = await jobs.enqueue("smtp-test", {"to": ["ben.okafor@example.test"]}, created_by="ada", now=now)
     mine = Delivery.filter(invitation_id__in=await Invitation.filter(person_id=ben.id).values_list("id", flat=True))
     await mine.update(recipient="ben.okafor@example.test", answer="550 ben.okafor@example.test unknown")
     ben = await Person.get(id=ben.id)
@@ -71,6 +79,10 @@ async def test_no_name_and_no_address_is_left_and_the_log_still_verifies(desk: D
         rows = [row async for row in table.rows()]
         dumped += [f"{table.name} {row}" for row in rows if "kafor" in str(row) or "+49151" in str(row)]
     assert dumped == []
+    assert (await Job.get(id=waiting.id)).input == {"to": [removal.REMOVED_NAME]}
+    assert (await GroupInvitee.get(id=nobody.id)).email is None
+    lines = await GroupInvitee.filter(group_invitation_id=file.id, status="listed").order_by("number")
+    assert [line.given for line in lines] == [{"cells": []}, {"cells": ["ann@example.test", "Ann Other"]}]
     ids = await AuditEntry.filter(subject=str(ben.id)).values_list("action", flat=True)
     assert {"person.added", "person.changed", "person.removed"} <= set(ids)
     assert not await AuditEntry.filter(subject="ben").exists()

@@ -23,13 +23,6 @@ from otae.web.visits import Console
 from otae.words import gettext as _
 from otae.words import ngettext, tally
 
-#: Permission for each action; the list's address itself takes only the one to see it.
-NEEDED: Final = {
-    "resend": "invitation.notify",
-    "extend": "invitation.notify",
-    "revoke": "invitation.revoke",
-    "delete": "invitation.revoke",
-}
 #: What is asked before an action.
 QUESTIONS: Final = {
     "resend": N_("The PINs sent before stop working; messages still waiting are not sent."),
@@ -56,7 +49,7 @@ async def change(visit: Console) -> Response:
     what, back = str(sent.get("what", "")), str(sent.get("back", ""))
     if what not in bulk_actions.CHANGES:
         raise Failure(400, _("This cannot be done to a list."), "change-unknown")
-    if not visit.may(NEEDED[what]):
+    if not visit.may(bulk_actions.NEEDED[what]):
         raise wrong_role()
     where = back if back == paths.INVITATIONS or back.startswith(f"{paths.INVITATIONS}?") else paths.INVITATIONS
     ids = await _selected(visit, sent, where)
@@ -70,7 +63,9 @@ async def change(visit: Console) -> Response:
     if is_fragment_request(visit.request):
         return Response(status_code=204)  # there is no question: the browser sends the form
     if many:
-        job = await bulk_actions.order(visit.desk, what, ids, now=visit.now, actor=visit.actor)
+        job = await bulk_actions.order(
+            visit.desk, what, ids, now=visit.now, actor=visit.actor, maker_id=visit.administrator.id
+        )
         return redirect(paths.INVITATIONS_JOB(job))
     outcome = await bulk_actions.change(visit.desk, what, ids, now=visit.now, actor=visit.actor, reach=visit.reach)
     kind = "warning" if outcome.refused or outcome.unreachable else "success"

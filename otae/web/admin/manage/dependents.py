@@ -38,7 +38,9 @@ async def resend(visit: Console) -> Response:
     if is_fragment_request(visit.request):
         return Response(status_code=204)  # there is no question: the browser sends the form
     if len(ids) > bulk_actions.AT_ONCE:
-        job = await bulk_actions.order(visit.desk, "resend", ids, now=visit.now, actor=visit.actor)
+        job = await bulk_actions.order(
+            visit.desk, "resend", ids, now=visit.now, actor=visit.actor, maker_id=visit.administrator.id
+        )
         return redirect(paths.INVITATIONS_JOB(job))
     outcome = await bulk_actions.change(visit.desk, "resend", ids, now=visit.now, actor=visit.actor, reach=visit.reach)
     left = len(ids) - outcome.done
