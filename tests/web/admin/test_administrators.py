@@ -11,7 +11,7 @@ import pytest
 
 from otae.accounts import administrator_list, administrators
 from otae.accounts.administrators import create_administrator
-from otae.accounts.roles import Grantor
+from otae.accounts.roles import BUILT_IN, Grantor
 from otae.directory.local import groups
 from otae.store.models import Administrator, AuditEntry, BrowserSession, DirectoryServer, Role, SetupLink
 from otae.web.admin.settings.sms_servers import SmsForm
@@ -57,6 +57,13 @@ async def test_an_administrator_is_invited_by_a_link_that_is_shown_once(
         assert "Role: SUPPORT" in (await cleo.get("/admin")).text
         assert (await cleo.get(LIST)).status_code == 403
     assert (await Administrator.get(name="cleo")).role == "SUPPORT"
+
+
+async def test_beside_the_form_for_another_stands_what_each_role_allows(console: httpx2.AsyncClient) -> None:
+    page = (await console.get(LIST)).text
+    for role in BUILT_IN.values():
+        if role.permissions:
+            assert html.escape(role.words) in page
 
 
 async def test_what_cannot_be_invited_stands_beside_its_field(console: httpx2.AsyncClient) -> None:

@@ -228,3 +228,16 @@ async def test_a_foreign_id_is_not_found(console: httpx2.AsyncClient) -> None:
     assert (await console.get(f"{WHERE}/{nobody}")).status_code == 404
     assert (await console.post(f"{WHERE}/{nobody}/start")).status_code == 404
     assert (await console.get(f"{WHERE}?before=nothing")).status_code == 200
+
+
+async def test_the_list_of_invitations_is_narrowed_to_one_campaign(console: httpx2.AsyncClient, site: Site) -> None:
+    await crowd(3)
+    row = await started(site.desk)
+    other = await Invitation.exclude(campaign_id=None).count()
+    assert other == 3
+    page = (await console.get("/admin/invitations", params={"campaign": str(row.id)})).text
+    assert f'<option value="{row.id}" selected>{row.name}</option>' in page
+    assert f"Campaign: {row.name}" in page
+    gone = "00000000-0000-4000-8000-000000000001"
+    page = (await console.get("/admin/invitations", params={"campaign": gone})).text
+    assert f'<option value="{gone}" selected>an older one</option>' in page

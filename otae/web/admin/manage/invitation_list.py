@@ -145,6 +145,9 @@ async def _choices(visit: Console, query: ListQuery) -> dict[str, object]:
     groups = {str(each.id): each.name for each in await directory.choices(limit=CHOICES, reach=visit.reach)}
     orders = {str(each.id): each for each in await group_invitations.list_orders(limit=CHOICES, reach=visit.reach)}
     modes = {mode.name: mode.title for mode in MODES.values()}
+    campaigns = {str(key): each.name for key, each in (await funnel.newest_campaigns(reach=visit.reach)).items()}
+    if query["campaign"]:
+        campaigns.setdefault(query["campaign"], _("an older one"))
     order = orders.get(query["order"])
     shown = {
         "q": _("“%(text)s”") % {"text": query["q"]},
@@ -152,7 +155,7 @@ async def _choices(visit: Console, query: ListQuery) -> dict[str, object]:
         "ownership": _(OWNERSHIPS.get(query["ownership"], "")),
         "group": _("Group: %(name)s") % {"name": groups.get(query["group"], "–")},
         "order": _("Group invitation: %(name)s") % {"name": order.name if order else "–"},
-        "campaign": _("Of one campaign"),
+        "campaign": _("Campaign: %(name)s") % {"name": campaigns.get(query["campaign"], "")},
         "reached": _("Reached: %(step)s") % {"step": funnel.words(query["reached"])},
         "stopped": _("Stopped at: %(step)s") % {"step": funnel.words(query["stopped"])},
         "by": _("Created by %(name)s") % {"name": query["by"]},
@@ -168,6 +171,7 @@ async def _choices(visit: Console, query: ListQuery) -> dict[str, object]:
         "groups": groups,
         "steps": {name: funnel.words(name) for name in funnel.STEPS},
         "group_orders": orders.values(),
+        "campaigns": campaigns,
         "creators": dict.fromkeys([*creators, query["by"]] if query["by"] else creators),
         "active": query.active(shown),
     }
