@@ -50,22 +50,29 @@ class TranslatedSelect(wtforms.widgets.Select):  # type: ignore[misc]  # the bas
 SelectField = partial(wtforms.SelectField, widget=TranslatedSelect())
 
 
-def _in_utc(at: datetime | None) -> datetime | None:
-    """Return a time of the viewer's zone in UTC."""
-    if at is None or at.tzinfo:
-        return at
-    try:
-        return time_zones.read_time(at.isoformat())
-    except ValueError:
-        raise ValueError(N_("Use a date and a time, such as 2026-12-24 18:00.")) from None
+class _TimeField(wtforms.DateTimeLocalField):  # type: ignore[misc]  # the base class ships no types
+    """A date and a time in the viewer's zone: in UTC, None when empty or refused.
+
+    Browsers leave the seconds out, people the T.
+    """
+
+    data: datetime | None
+
+    def __init__(self, label: str, validators: Sequence[object] = (), **options: object) -> None:
+        formats = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"]
+        super().__init__(label, validators, format=formats, **options)
+
+    def process_formdata(self, values: list[str]) -> None:
+        """Read what was entered; ValueError with a text for the page when it is no time."""
+        super().process_formdata(values)
+        entered, self.data = self.data, None
+        try:
+            self.data = time_zones.read_time(entered.isoformat()) if entered else None
+        except ValueError:
+            raise ValueError(N_("Use a date and a time, such as 2026-12-24 18:00.")) from None
 
 
-#: A date and a time in the viewer's zone: in UTC, None when empty. Browsers leave the seconds out, people the T.
-TimeField = partial(
-    wtforms.DateTimeLocalField,
-    format=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"],
-    filters=[_in_utc],
-)
+TimeField: Any = _TimeField  # untyped, as the other fields are
 
 MAX_FIELDS = 200
 #: Fields whose values no page shows again.

@@ -87,7 +87,14 @@ async def poison(served: Served, invited: lifecycle.Created, now: datetime, payl
 
 
 #: Pages with such a cage on them.
-CAGED = ("part=html", "/admin/templates/", "/admin/invitations/add")
+CAGED = (
+    "part=html",
+    "/admin/templates/",
+    "/admin/invitations/add",
+    "/admin/group-invitations/add",
+    "/admin/group-invitations/csv/upload",
+    "/admin/campaigns/add",
+)
 
 
 async def pages(invited: lifecycle.Created, mac: LabMac) -> list[str]:

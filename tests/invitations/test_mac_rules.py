@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,12 @@ from tests.invitations.guests import PASSWORD, add_person, invite
 pytestmark = pytest.mark.anyio
 
 MAC = "C02LAB00BEN"
+
+
+@pytest.fixture
+def desk(desk: Desk, tmp_path: Path) -> Desk:
+    """Let the desk accept the laboratory's Macs."""
+    return lab.with_lab_maker(desk, tmp_path)
 
 
 async def listed(kind: str, *serials: str) -> None:

@@ -11,7 +11,8 @@ from otae.store.models import AuditEntry
 
 pytestmark = pytest.mark.anyio
 
-NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
+#: Later than what the desk itself has recorded: the log is in order.
+NOW = datetime(2126, 12, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture

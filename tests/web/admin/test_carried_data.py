@@ -65,8 +65,10 @@ async def test_messages_say_what_is_carried_along(console: httpx2.AsyncClient, s
     [
         ({"valid_until": "tomorrow"}, "Not a valid datetime value"),
         ({"valid_until": "2020-01-01T00:00"}, "this time is past"),
-        ({"valid_until": "9999-12-31T23:59"}, "within 30 days"),
-        ({"valid_until": "0001-01-01T00:00"}, "this time is past"),
+        ({"valid_until": "9998-12-31T23:59"}, "within 30 days"),
+        ({"valid_until": "9999-12-31T23:59"}, "Use a date and a time"),
+        ({"valid_until": "0002-01-01T00:00"}, "this time is past"),
+        ({"valid_until": "0001-01-01T00:00"}, "Use a date and a time"),
         ({"free_fields": "two words: 1"}, "such as room: 12"),
         ({"free_fields": "room"}, "such as room: 12"),
         ({"tags": "x" * 301}, "longer than 300"),
