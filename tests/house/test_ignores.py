@@ -6,7 +6,7 @@ import tomllib
 from tests.house.tree import ROOT, sources
 
 #: How many lines the type checker is told to overlook. Raise it only together with a line that could not be avoided.
-TYPE_IGNORES = 24
+TYPE_IGNORES = 25
 
 TYPE_IGNORE = re.compile(r"#\s*type:\s*ignore\b(?P<rest>.*)")
 TYPE_REASON = re.compile(r"^\[[a-z-]+(?:, ?[a-z-]+)*\]\s*#\s*\S.{7,}")
